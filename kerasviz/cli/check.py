@@ -53,7 +53,8 @@ Examples:
     "--size",
     type=size_of,
     metavar="N|HxW",
-    help="Pixels of the random image, where the model takes any size.",
+    help="Pixels of the random image, where the model takes any size (default: the first of some "
+    "usual sizes that works).",
 )
 @click.option(
     "--batch", type=click.IntRange(min=1), metavar="N", help="Random images. [default: 1]"

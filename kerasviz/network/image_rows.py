@@ -16,10 +16,9 @@ import tensorflow as tf
 
 from kerasviz.errors import ModelError
 from kerasviz.network.program import Program
+from kerasviz.network.size import USUAL
 from kerasviz.types import Array, Tensor
 
-#: (height, width) of probed images where neither the network nor the caller says one.
-USUAL = (224, 224)
 #: The largest difference of a row in another batch, as a share of the variation between images.
 #: Mixed rows differ by about all of it.
 MIXED = 0.05

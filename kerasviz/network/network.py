@@ -15,7 +15,7 @@ from kerasviz.errors import ModelError, UsageError, first_line
 from kerasviz.network.class_heads import channels_before, find_class_head, find_logits
 from kerasviz.network.classes import Classes
 from kerasviz.network.identity import Identity as Identity
-from kerasviz.network.image_rows import FAILURES, USUAL, ImageRows, in_batches
+from kerasviz.network.image_rows import FAILURES, ImageRows, in_batches
 from kerasviz.network.input_spec import PRESETS, InputSpec
 from kerasviz.network.inputs import (
     OptimizedInput,
@@ -29,6 +29,7 @@ from kerasviz.network.map import Map, map_of
 from kerasviz.network.optimized_inputs import optimized_inputs
 from kerasviz.network.program import PLAIN, Kernels, Port, Program, modality_of
 from kerasviz.network.quiet_tensorflow import without_autograph
+from kerasviz.network.size import SMALL, USUAL
 from kerasviz.network.taps import Tap, TapTable
 from kerasviz.network.token_input import Implied, TokenInput, implied_feed, implied_inputs
 from kerasviz.types import Array, NotebookView, Tensor
@@ -445,10 +446,11 @@ class Network(NotebookView):
         begin = f"{self.name}: {', '.join(names)} cannot be computed from {shown}"
         if height is None or width is None:
             return f"{begin}: {reason}"
-        for other in ((2 * height, 2 * width), (4 * height, 4 * width), USUAL):
+        larger = (2 * height, 2 * width), (4 * height, 4 * width)
+        for other in dict.fromkeys((*larger, USUAL, *SMALL)):
             fitting = self.fitting_size(other)
             if fitting != (height, width) and self._can_compute(names, *fitting):
-                what = "give --size" if other == USUAL else "too small; give a larger --size, as"
+                what = "too small; give a larger --size, as" if other in larger else "give --size"
                 return f"{begin} ({what} {'x'.join(map(str, self._sides(*fitting)))}): {reason}"
         return f"{begin}: {reason}"
 

@@ -9,6 +9,11 @@ from typing import Any
 from kerasviz.errors import UsageError
 from kerasviz.types import Size
 
+#: (height, width) of images where neither the network nor the caller says one.
+USUAL: Size = (224, 224)
+#: What networks may take that fail at usual sizes: small images, and lines of text.
+SMALL: tuple[Size, ...] = ((64, 64), (48, 320), (32, 128), (48, 48), (32, 32))
+
 
 def size_of(value: Any) -> Size:
     """Return (height, width) of ``128``, ``(96, 128)`` or a text such as ``"96x128"``.

@@ -6,16 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from kerasviz.errors import UsageError, check_choice, whole_number
+from kerasviz.errors import ModelError, UsageError, check_choice, whole_number
 from kerasviz.importers.reference import reference_for
-from kerasviz.network.comparison import Comparison, compare, feeds_for, feeds_of, read_feeds
+from kerasviz.network.comparison import (
+    SIZE,
+    Comparison,
+    Reference,
+    compare,
+    feeds_for,
+    feeds_of,
+    read_feeds,
+)
 from kerasviz.network.network import Network
-from kerasviz.network.size import size_of
+from kerasviz.network.size import SMALL, USUAL, size_of
 from kerasviz.types import ReferenceName, Size
 from kerasviz.zoo.argument_names import named_arguments
 from kerasviz.zoo.arguments import Data, Model, as_network
 from kerasviz.zoo.load import load, model_path
 from kerasviz.zoo.model_source import ModelSource
+
+#: Sizes of the random image, in turn, where none is named and the network fails at those before.
+SIZES: tuple[Size, ...] = (SIZE, USUAL, *SMALL, (320, 320), (512, 512))
 
 
 @named_arguments()
@@ -41,7 +52,8 @@ def check(  # noqa: PLR0913 - the options of the command
             for Keras files; by default the one for the file.
         data: Arrays by the names of the model's inputs, or an ``.npz`` file of them; by default
             random numbers.
-        size: Pixels of the random image, a number or (height, width), where the model takes any.
+        size: Pixels of the random image, a number or (height, width), where the model takes any;
+            by default the first of some usual sizes that it can be computed at.
         batch: The number of random images, by default 1.
         tolerance: The largest difference, relative to the largest entry of a tap.
         custom_objects: The model's own Keras layers by name, to read its file again.
@@ -75,9 +87,22 @@ def check(  # noqa: PLR0913 - the options of the command
         unsafe=unsafe,
     )
     if data is None:
-        feeds = feeds_for(net, size=pixels, batch=count)
-    elif isinstance(data, Mapping):
-        feeds = feeds_of(net, data)
-    else:
-        feeds = read_feeds(net, Path(data))
+        return _at_some_size(net, reference, pixels, count, tolerance)
+    feeds = feeds_of(net, data) if isinstance(data, Mapping) else read_feeds(net, Path(data))
     return compare(net, reference, feeds, tolerance=tolerance)
+
+
+def _at_some_size(
+    net: Network, reference: Reference, size: Size | None, batch: int, tolerance: float
+) -> Comparison:
+    """Compare on a random image of a size, by default the first of ``SIZES`` that works."""
+    free = size is None and net.takes_images and None in net.fixed_size
+    failed = None
+    for pixels in SIZES if free else (size,):
+        feeds = feeds_for(net, size=pixels, batch=batch)
+        try:
+            return compare(net, reference, feeds, tolerance=tolerance)
+        except ModelError as error:
+            failed = failed or error
+    assert failed is not None
+    raise ModelError(f"{failed}; give another --size" if free else str(failed)) from failed

@@ -93,7 +93,7 @@ def test_a_size_is_blamed_only_if_another_one_helps():
     program = Dense()
     net = Network(program, Identity("dense", "dense", "onnx", ""), input_spec=INPUT)
     images = np.zeros((1, 32, 32, 3), np.float32)
-    for side, hint in ((224, " (give --size 224x224)"), (50, "")):
+    for side, hint in ((224, " (give --size 224x224)"), (48, " (give --size 48x320)"), (50, "")):
         program.side = side
         with pytest.raises(ModelError) as error:
             net.activations(images, ["logits"])

@@ -25,6 +25,10 @@ class ModelError(KerasvizError):
     """Report a model file that cannot be read, or a network that cannot do what was asked."""
 
 
+class InputsError(ModelError):
+    """Report inputs that a network cannot be computed from; it may be from others."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type's name where it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -14,6 +14,7 @@ from kerasviz.errors import UsageError
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
 from kerasviz.network.program import Edit
+from kerasviz.network.size import USUAL
 from kerasviz.types import Array, Size
 
 
@@ -226,7 +227,7 @@ def connections_onward(
 
 def blank_image(net: Network, size: Size | None = None) -> Array:
     """Return a grey image [H, W, C] of the network's size."""
-    height, width = net.fitting_size(size or net.trained_size or (224, 224))
+    height, width = net.fitting_size(size or net.trained_size or USUAL)
     return np.full((height, width, net.channels), 0.5, np.float32)
 
 

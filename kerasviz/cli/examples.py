@@ -26,9 +26,6 @@ from kerasviz.types import ClassesOf
 if TYPE_CHECKING:
     from kerasviz.examples import Summary
 
-#: Default size of images in pixels, for networks without fixed size and card.
-USUAL = (224, 224)
-
 
 @click.command(
     "examples",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import ModelError, UsageError, first_line
+from kerasviz.errors import InputsError, ModelError, UsageError, first_line
 from kerasviz.importers.exact import ExactNodes
 from kerasviz.network.comparison import Reference
 from kerasviz.network.network import Network
@@ -57,6 +57,7 @@ def onnxruntime_reference(path: Path) -> Reference:
     def values(feeds: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
         model = onnx.load(path, load_external_data=False)
         wanted = _with_outputs(model, names)
+        begin = f"{path.name} cannot be run by onnxruntime"
         options = runtime.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -67,13 +68,14 @@ def onnxruntime_reference(path: Path) -> Reference:
             session = runtime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
+        except _errors_of(runtime) as error:
+            raise ModelError(f"{begin}: {first_line(error)}") from error
+        try:
             taken = {given.name for given in session.get_inputs()}
             fed = {name: array for name, array in feeds.items() if name in taken}
             return dict(zip(wanted, session.run(wanted, fed), strict=True))
         except _errors_of(runtime) as error:
-            raise ModelError(
-                f"{path.name} cannot be run by onnxruntime: {first_line(error)}"
-            ) from error
+            raise InputsError(f"{begin}: {first_line(error)}") from error
 
     return Reference("onnxruntime", values, ExactNodes(path))
 

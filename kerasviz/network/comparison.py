@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasviz.errors import KerasvizError, ModelError, UsageError, first_line
+from kerasviz.errors import InputsError, KerasvizError, ModelError, UsageError, first_line
 from kerasviz.network.inputs import read_arrays
 from kerasviz.network.network import Network
 from kerasviz.network.program import Port
@@ -97,7 +97,7 @@ def compare(
     try:
         ours = net.program.compute(feeds, names, channels_last=False)
     except ValueError as error:
-        raise ModelError(f"{net.name}: {first_line(error)}") from error
+        raise InputsError(f"{net.name}: {first_line(error)}") from error
     judge = _Judge(net, reference, feeds, ours, theirs, tolerance)
     taps = []
     for name in names:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from kerasviz.network.network import Network
+from kerasviz.network.size import USUAL
 from kerasviz.optvis.objectives.objective import Objective
 from kerasviz.optvis.objectives.structure import taps_of
 from kerasviz.optvis.objectives.term import Term
 from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.media_recipes import of_medium, sized
-
-#: The (height, width) that most classifiers of ImageNet were made for.
-CLASSIFIED = (224, 224)
 
 
 def usual_size(net: Network) -> tuple[int, int]:
@@ -22,7 +20,7 @@ def usual_size(net: Network) -> tuple[int, int]:
     """
     if net.medium != "image":
         return sized(Recipe(""), net).size
-    return net.fitting_size(net.trained_size or CLASSIFIED)
+    return net.fitting_size(net.trained_size or USUAL)
 
 
 def fixed_recipe(recipe: Recipe, net: Network) -> Recipe:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from kerasviz.errors import ModelError, UsageError, check_choice, whole_number
+from kerasviz.errors import InputsError, UsageError, check_choice, whole_number
 from kerasviz.importers.reference import reference_for
 from kerasviz.network.comparison import (
     SIZE,
@@ -96,13 +96,14 @@ def _at_some_size(
     net: Network, reference: Reference, size: Size | None, batch: int, tolerance: float
 ) -> Comparison:
     """Compare on a random image of a size, by default the first of ``SIZES`` that works."""
-    free = size is None and net.takes_images and None in net.fixed_size
-    failed = None
-    for pixels in SIZES if free else (size,):
+    if size is not None or not net.takes_images or None not in net.fixed_size:
+        feeds = feeds_for(net, size=size, batch=batch)
+        return compare(net, reference, feeds, tolerance=tolerance)
+    failures = []
+    for pixels in SIZES:
         feeds = feeds_for(net, size=pixels, batch=batch)
         try:
             return compare(net, reference, feeds, tolerance=tolerance)
-        except ModelError as error:
-            failed = failed or error
-    assert failed is not None
-    raise ModelError(f"{failed}; give another --size" if free else str(failed)) from failed
+        except InputsError as error:
+            failures.append(error)
+    raise InputsError(f"{failures[0]}; give another --size") from failures[0]

@@ -50,3 +50,19 @@ def test_a_file_that_takes_none_of_the_sizes_is_explained(tmp_path: Path) -> Non
     assert str(raised.value).endswith("; give another --size")
     assert "\n" not in str(raised.value)
     assert kerasviz.check(file, size=(7, 9)).first_off is None
+
+
+def test_what_no_other_size_helps_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    class Unloadable:
+        def __init__(self, *_: object, **__: object) -> None:
+            tried.append(tmp_path)
+            raise RuntimeError("no such operator")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", Unloadable)
+    with pytest.raises(ModelError, match=r"cannot be run by onnxruntime: no such operator$"):
+        kerasviz.check(of_sides(tmp_path / "lines.onnx", *SIZES[0]))
+    assert len(tried) == 1

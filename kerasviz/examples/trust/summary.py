@@ -49,8 +49,8 @@ def summary_of(records: Mapping[str, Record]) -> Record:
             "top1": _share(t["place"] == 1 for t in transfer),
             "top5": _share(t["place"] <= 5 for t in transfer),
             "own_top1": _share(t["own_place"] == 1 for t in transfer),
-            "chance_top1": finite(1 / classes),
-            "chance_top5": finite(min(1, 5 / classes)),
+            "chance_top1": rounded(1 / classes),
+            "chance_top5": rounded(min(1, 5 / classes)),
         }
     choices = [r["choices"] for r in records.values() if "choices" in r]
     if choices:

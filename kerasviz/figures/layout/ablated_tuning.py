@@ -19,6 +19,7 @@ from kerasviz.figures.layout.tables import Table
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile, TileRow
 from kerasviz.figures.layout.tuned_units import curves_preferred, found_units, measured
 from kerasviz.figures.tuning.places import place_of
+from kerasviz.io.digits import rounded
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.network.positions import positions_of
@@ -122,7 +123,7 @@ def _row(context: FigureContext, tap: str, unit: int, found: AblatedCurves) -> T
     numbers = (
         tuple(f"{degrees}°" for degrees in range(0, 361, 90)),
         tuple(
-            (name, colour, tuple(float(f"{n:.{DIGITS}g}") for n in [*curve, curve[0]]))
+            (name, colour, tuple(rounded(n, DIGITS) for n in [*curve, curve[0]]))
             for name, colour, curve in zip(names, COLOURS, curves, strict=True)
         ),
     )

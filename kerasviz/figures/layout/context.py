@@ -14,12 +14,12 @@ from kerasviz.figures.layout.layers import called, map_layers
 from kerasviz.figures.layout.photo_facets import PhotoFacets
 from kerasviz.figures.layout.units import Units, card_of, pick_units
 from kerasviz.network.network import Network
+from kerasviz.network.size import USUAL
 from kerasviz.optvis.objectives.objective import channel
 from kerasviz.optvis.objectives.targets import Target
 from kerasviz.optvis.recipe import Recipe
 from kerasviz.rendering.adapting import first_activation
 from kerasviz.rendering.request import Request, make_requests
-from kerasviz.rendering.sizes import CLASSIFIED
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FigureOptions:
         if logits is None or logits not in self.net.taps or self.net.computes(logits, *size):
             return size
         card = card_of(self.net)
-        return self.net.fitting_size(card.input_size if card is not None else CLASSIFIED)
+        return self.net.fitting_size(card.input_size if card is not None else USUAL)
 
     @cached_property
     def photo_size(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from kerasviz.errors import UsageError
 from kerasviz.figures.layout.article_outline import is_outline
 from kerasviz.figures.layout.context import FigureContext
 from kerasviz.figures.layout.tiles import GradientTile, OptimizedTile
+from kerasviz.io.digits import rounded
 from kerasviz.network.main_layers import main_layers
 from kerasviz.network.network import Network
 from kerasviz.network.program import has_positions
@@ -171,7 +172,7 @@ def short_rows(values: Array) -> tuple[tuple[float, ...], ...]:
     >>> short_rows(np.array([[1 / 3, 20000.1]]))
     ((0.3333, 20000.0),)
     """
-    return tuple(tuple(float(f"{n:.{DIGITS}g}") for n in row) for row in values)
+    return tuple(tuple(rounded(n, DIGITS) for n in row) for row in values)
 
 
 def direction_tile(
@@ -186,7 +187,7 @@ def _directed(
     context: FigureContext, tap: str, vector: Array, name: str, cosine: float = 0.0
 ) -> Request:
     length = float(np.linalg.norm(vector)) or 1.0
-    numbers = [float(f"{float(n) / length:.{DIGITS}g}") for n in vector]
+    numbers = [rounded(float(n) / length, DIGITS) for n in vector]
     return context.request(Target(name, direction(tap, numbers, cosine)))
 
 
